@@ -1,11 +1,13 @@
 """`make bench-db`: time and round trips of the libSQL backend, beside SQLite and other clients.
 
 Everything is measured in this one run: on loopback, and through a proxy with 20 ms each way. A
-fresh server for each contender, rounds that alternate between them, medians. Then crowds of threads
-through the proxy, beside clients that never wait; and tasks of an event loop, beside Django's way.
+fresh server for each contender, short turns that alternate between them, medians; a ratio is the
+median of those of neighbouring turns. Then crowds of threads through the proxy, in turns with
+clients that never wait; and tasks of an event loop, beside Django's way.
 
     --only orm,dbapi,crowds,async   what is measured
     --crowd-seconds 60              how long crowds and tasks ask in each round
+    --crowd-rounds 1                how often they take turns
 """
 
 import argparse
@@ -20,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))  # laun
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the project's packages
 
 from database.contenders import DBAPI, DJANGO, Contender
+from database.crowd import ROUNDS as CROWD_ROUNDS
 from database.crowd import Crowd, list_missed, measure_crowds, print_crowds
 from database.measurement import DELAY_SECONDS, Competitor, measure
 from database.report import list_missed_targets, print_table, print_targets, to_json
@@ -27,7 +30,7 @@ from database.tasks import Tasks, list_missed_by_tasks, measure_tasks, print_tas
 
 PARTS: Final = ("orm", "dbapi", "crowds", "async")
 ROUNDS: Final = 3
-CROWD_SECONDS: Final = 10.0
+CROWD_SECONDS: Final = 3.0
 # How often an operation is run in a round: on loopback, and through the proxy. Slow ones seldom,
 # so that all of it takes minutes.
 DJANGO_OPERATIONS: Final = {
@@ -59,6 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--only", default=",".join(PARTS), type=_read_parts)
     parser.add_argument("--crowd-seconds", type=float, default=CROWD_SECONDS)
+    parser.add_argument("--crowd-rounds", type=int, default=CROWD_ROUNDS)
     parser.add_argument("--format", choices=("text", "json"), default="text")
     options = parser.parse_args(arguments)
     django, dbapi = DJANGO, DBAPI
@@ -75,11 +79,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         missed += list_missed_targets(tables["Django's ORM"])
     if "dbapi" in options.only:
         tables["DB-API"] = measure("dbapi", dbapi, DBAPI_OPERATIONS, rounds)
+    crowd_rounds = min(options.crowd_rounds, 1) if options.quick else options.crowd_rounds
     if "crowds" in options.only:
-        crowds = measure_crowds(options.crowd_seconds, DELAY_SECONDS, rounds=rounds)
+        crowds = measure_crowds(options.crowd_seconds, DELAY_SECONDS, rounds=crowd_rounds)
         missed += list_missed(crowds)
     if "async" in options.only:
-        tasks = measure_tasks(options.crowd_seconds, DELAY_SECONDS, rounds=rounds)
+        tasks = measure_tasks(options.crowd_seconds, DELAY_SECONDS, rounds=crowd_rounds)
         missed += list_missed_by_tasks(tasks)
     if options.format == "json":
         _print_json(tables, crowds, tasks)

@@ -6,9 +6,12 @@ Started with the DATABASES entry as its argument, in the contender's own environ
 import datetime as dt
 import itertools
 import json
+import re
+import socket
 import sys
 import time
 from decimal import Decimal
+from urllib.parse import urlsplit
 
 sys.path.insert(0, sys.argv[2])
 
@@ -113,6 +116,49 @@ def get_by_key():
     Item.objects.get(pk=ROWS // 2)
 
 
+class Floor:
+    """The bytes of `get_by_key` over a plain socket: what the server and the network take of it.
+
+    As the driver does in a burst, it goes on with the stream of the answer before.
+    """
+
+    BATON = re.compile(rb'"baton":("[^"]*"|null)')
+    KEPT_SECONDS = 2.0  # as the driver: the server ends a stream after ten
+
+    def __init__(self):
+        self.socket = None
+
+    def connect(self):
+        """Connect, and prepare the bytes that stay the same."""
+        address = urlsplit(settings.DATABASES["default"]["NAME"])
+        self.socket = socket.create_connection((address.hostname, address.port))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sql, (key,) = Item.objects.filter(pk=ROWS // 2)[:21].query.sql_with_params()
+        arguments = [{"type": "integer", "value": str(key)}]
+        statement = {"sql": sql.replace("%s", "?"), "args": arguments}
+        self.request = json.dumps({"type": "execute", "stmt": statement}).encode()
+        self.head = (
+            f"POST /v3/pipeline HTTP/1.1\r\nHost: {address.netloc}\r\n"
+            "Content-Type: application/json\r\nContent-Length: "
+        ).encode()
+        self.answered = float("-inf")
+
+    def get(self):
+        """Send the request and receive the row."""
+        if self.socket is None:
+            self.connect()
+        if time.monotonic() - self.answered > self.KEPT_SECONDS:
+            self.baton = b"null"
+        body = b'{"baton":%b,"requests":[%b]}' % (self.baton, self.request)
+        self.socket.sendall(b"%b%d\r\n\r\n%b" % (self.head, len(body), body))
+        answer = self.socket.recv(65_536)
+        while not answer.endswith(b"]}"):
+            answer += self.socket.recv(65_536)
+        assert b'"item %d"' % (ROWS // 2 - 1) in answer, answer
+        self.baton = self.BATON.search(answer)[1]
+        self.answered = time.monotonic()
+
+
 def empty_atomic():
     with transaction.atomic():
         pass
@@ -169,6 +215,7 @@ OPERATIONS = {
     "prepare": prepare,
     "follow": follow,
     "get by key": get_by_key,
+    "get by key, floor": Floor().get,
     "empty atomic()": empty_atomic,
     "write outside of atomic()": single_write,
     "create in atomic()": create_in_atomic,

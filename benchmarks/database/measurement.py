@@ -17,10 +17,17 @@ from launch.tools import BACKEND, ROOT
 from database.contenders import DBAPI, DJANGO, OURS, SQLITE, Contender, environment
 from database.proxy import DelayProxy
 
-__all__ = ["DELAYED", "DELAY_SECONDS", "LOOPBACK", "Cell", "Competitor", "measure"]
+__all__ = ["DELAYED", "DELAY_SECONDS", "FLOOR", "LOOPBACK", "Cell", "Competitor", "measure"]
 
 LOOPBACK: Final = "near"
 DELAYED: Final = "far"
+FLOOR: Final = "floor"  # on loopback: our bytes sent and received by no client
+# What sends the bytes of an operation.
+FLOORS: Final = {"get by key": "get by key, floor"}
+# On loopback a round is so many short turns of each contender: what else the machine does within a
+# few hundredths of a second then slows neighbours down alike, and a ratio of two turns leaves it
+# out.
+TURNS: Final = 5
 # Each way: 40 ms a round trip is what a database in another region of the same continent takes.
 DELAY_SECONDS: Final = 0.02
 # Some clients need minutes for an operation that takes others milliseconds: no round waits longer.
@@ -35,6 +42,8 @@ class Cell:
     """Measurements of one operation of one contender, over one network."""
 
     seconds: list[float] = field(default_factory=list)
+    turns: list[float] = field(default_factory=list)
+    """The median of each turn in seconds, in order."""
     round_trips: int | None = None
     connections: int = 0
     error: str = ""
@@ -143,14 +152,20 @@ def measure(
             for competitor in competitors:
                 _count_round_trips(competitor, operation)
             for _ in range(rounds):
-                for competitor in competitors:
-                    cell = competitor.cell(operation, LOOPBACK)
-                    _time(competitor.loopback, cell, operation, times)
-                for competitor in competitors:
-                    if competitor.delayed is not None:
-                        cell = competitor.cell(operation, DELAYED)
-                        _time(competitor.delayed, cell, operation, delayed_times)
+                _measure_round(competitors, operation, times, delayed_times)
         return competitors
+
+
+def _measure_round(
+    competitors: Sequence[Competitor], operation: str, times: int, delayed_times: int
+) -> None:
+    for turn_times in _split(times):
+        for competitor in competitors:
+            _take_turn(competitor, operation, turn_times)
+    for competitor in competitors:
+        if competitor.delayed is not None:
+            cell = competitor.cell(operation, DELAYED)
+            _time(competitor.delayed, cell, operation, delayed_times)
 
 
 @contextmanager
@@ -189,6 +204,18 @@ def _prepare(kind: str, url: str, folder: Path) -> None:
         raise RuntimeError(f"the server could not be prepared: {answer['error']}")
 
 
+def _split(times: int) -> list[int]:
+    """Return how often to run an operation in each turn of a round, at least once in each."""
+    turns = min(TURNS, times)
+    return [times // turns + (turn < times % turns) for turn in range(turns)]
+
+
+def _take_turn(competitor: Competitor, operation: str, times: int) -> None:
+    _time(competitor.loopback, competitor.cell(operation, LOOPBACK), operation, times)
+    if competitor.contender.name == OURS and operation in FLOORS:
+        _time(competitor.loopback, competitor.cell(operation, FLOOR), FLOORS[operation], times)
+
+
 def _time(worker: Worker, cell: Cell, operation: str, times: int) -> None:
     if cell.error:
         return
@@ -196,6 +223,8 @@ def _time(worker: Worker, cell: Cell, operation: str, times: int) -> None:
     seconds = answer.get("times", [])
     cell.error = answer.get("error", "")
     cell.seconds += seconds
+    if seconds:
+        cell.turns.append(statistics.median(seconds))
     if cell.error or len(seconds) == times:
         return
     # Cut off by the time limit. Fewer repeats of something that takes less than a second are

@@ -10,11 +10,12 @@ Source: RFC 9112.
 import contextlib
 import math
 import os
+import select
 import socket
 import ssl
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
@@ -35,6 +36,9 @@ RECEIVE_BYTES: Final = 65_536
 # How long it holds that the server has not closed the connection: two looks for one request, the
 # stream's and the one before sending, are one.
 LOOK_SECONDS: Final = 0.001
+# So much longer than asked for, as a part of the timeout, a call may wait: to set it for each call
+# costs as much as the call.
+TIMEOUT_TOLERANCE: Final = 0.01
 GZIP_ENCODING: Final = b"gzip"
 GZIP: Final = 31  # zlib's name for "with a gzip header"
 FINAL_STATUSES: Final = 200  # and above; 1xx announces another answer
@@ -90,6 +94,8 @@ class Transport:
         self._socket: socket.socket | None = None
         self._buffer = bytearray()
         self._landing = memoryview(b"")
+        self._poll: Callable[[int], object] | None = None
+        self._patience_seconds = 0.0
         self._deadline = 0.0
         self._looked = -math.inf
         self._pid = os.getpid()
@@ -166,7 +172,7 @@ class Transport:
         if self._socket is not None:
             with contextlib.suppress(OSError):
                 self._socket.close()
-        self._socket = None
+        self._socket = self._poll = None
         self._looked = -math.inf
         self._buffer.clear()
         if self._target is not self.endpoint:
@@ -231,7 +237,7 @@ class Transport:
         self._deadline = time.monotonic() + self.timeout_seconds
         with self._failing_with(was_sent=False):
             connection = self._connected()
-            connection.settimeout(self.timeout_seconds)  # receiving has changed it
+            self._wait_at_most(connection, self.timeout_seconds)
             connection.sendall(self._compose(method, path, body, token, accept=accept))
         self._looked = -math.inf  # the server can close the connection with its answer
         self.requests += 1
@@ -258,19 +264,39 @@ class Transport:
             self.close()
         if self._socket is None:
             self._socket = self._open()
-            if not self._landing:
-                self._landing = memoryview(bytearray(RECEIVE_BYTES))
+            self._prepare(self._socket)
         return self._socket
+
+    def _prepare(self, connection: socket.socket) -> None:
+        """Prepare for receiving from a connection that is new."""
+        self._patience_seconds = 0.0  # that of opening is still set
+        if not self._landing:
+            self._landing = memoryview(bytearray(RECEIVE_BYTES))
+        if hasattr(select, "poll"):  # not on Windows
+            poller = select.poll()
+            poller.register(connection, select.POLLIN)
+            self._poll = poller.poll
+
+    def _wait_at_most(self, connection: socket.socket, seconds: float) -> None:
+        """Let calls from here on wait for so long."""
+        tolerated_seconds = TIMEOUT_TOLERANCE * self.timeout_seconds
+        if not 0 <= self._patience_seconds - seconds <= tolerated_seconds:
+            connection.settimeout(seconds)
+            self._patience_seconds = seconds
 
     def _is_dead(self, connection: socket.socket) -> bool:
         """Whether the server closed an idle connection, or sent what nobody asked for.
 
-        By reading, not by polling: TLS sends tickets that make a socket readable and say nothing.
+        Where there is something to read, by reading it: TLS sends tickets, which say nothing.
         """
         now = time.monotonic()
         if now - self._looked < LOOK_SECONDS:
             return False
+        if self._poll is not None and not self._poll(0):
+            self._looked = now
+            return False
         connection.settimeout(0)
+        self._patience_seconds = 0.0
         try:
             connection.recv(1)
         except (BlockingIOError, ssl.SSLWantReadError):
@@ -323,7 +349,7 @@ class Transport:
         left = self._deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError
-        connection.settimeout(left)
+        self._wait_at_most(connection, left)
         count = connection.recv_into(self._landing)
         if not count:
             raise MalformedError("the server closed the connection")
