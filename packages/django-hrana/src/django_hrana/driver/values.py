@@ -21,6 +21,7 @@ import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, Final
 
 from msgspec import Struct
@@ -112,6 +113,7 @@ def _first_word(decltype: str) -> str:
     return first_word.lower()
 
 
+BEYOND_64_BITS: Final = "integer beyond 64 bits"
 UNSIGNED_INFINITY: Final = (
     "a value in the result is infinite, and the server does not send its sign: read it with "
     "CAST(… AS TEXT)"
@@ -255,8 +257,6 @@ def decode_rows(
 ) -> list[tuple[object, ...]]:
     """Return the rows as tuples of Python values.
 
-    A column at a time: most columns hold one kind of cell, which makes one pass in C.
-
     Raises:
         DataError: a cell holds infinity, whose sign the server does not send.
         InterfaceError: the rows are not as long as the columns say, or a cell is not valid.
@@ -267,14 +267,29 @@ def decode_rows(
         raise InterfaceError("the server sent rows that do not fit their columns")
     if not columns:
         return [()] * len(rows)
-    decoded = []
+    conversions = [converters.get(column.type_name) for column in columns]
     try:
-        for column, cells in zip(columns, zip(*rows, strict=True), strict=True):
-            converter = converters.get(column.type_name)
-            decoded.append(_decode_column(cells, converter))
+        if len(rows) <= FEW_ROWS:
+            return [_decode_row(row, conversions) for row in rows]
+        # A column at a time: most hold one kind of cell, which takes one pass without a decision.
+        decoded = map(_decode_column, zip(*rows, strict=True), conversions)
+        return list(zip(*decoded, strict=True))
     except (ValueError, binascii.Error) as error:
         raise InterfaceError("the server sent a value that is not valid") from error
-    return list(zip(*decoded, strict=True))
+
+
+# Up to here, what a column takes before its first cell is more than what the decisions take.
+FEW_ROWS: Final = 5
+
+
+def _decode_row(row: Sequence[Cell], conversions: Sequence[Converter | None]) -> tuple[object, ...]:
+    values = []
+    for cell, converter in zip(row, conversions, strict=True):
+        value = DECODERS[type(cell)](cell)
+        if converter is not None and value is not None:
+            value = converter(value)
+        values.append(value)
+    return tuple(values)
 
 
 AS_THEY_ARE: Final = frozenset({Text, Null})
@@ -282,7 +297,6 @@ INTEGERS: Final = frozenset({Integer, Null})
 
 
 def _decode_column(cells: Sequence[Any], converter: Converter | None) -> Sequence[object]:
-    # Few kinds are in a column: each mixture that is common has a loop without a decision.
     kinds = set(map(type, cells))
     values: Sequence[object]
     if kinds <= AS_THEY_ARE:
@@ -308,8 +322,15 @@ def _decode_column(cells: Sequence[Any], converter: Converter | None) -> Sequenc
 def _decode_integers(cells: Sequence[Any]) -> list[int]:
     values = list(map(int, [cell.value for cell in cells]))
     if not -INTEGER_LIMIT <= min(values) <= max(values) < INTEGER_LIMIT:
-        raise ValueError("integer beyond 64 bits")
+        raise ValueError(BEYOND_64_BITS)
     return values
+
+
+def _decode_integer(cell: Integer) -> int:
+    value = int(cell.value)
+    if not -INTEGER_LIMIT <= value < INTEGER_LIMIT:
+        raise ValueError(BEYOND_64_BITS)
+    return value
 
 
 def _decode_float(cell: Float) -> float:
@@ -326,8 +347,8 @@ def _decode_blob(cell: Blob) -> bytes:
 
 DECODERS: Final[dict[type, Callable[[Any], Any]]] = {
     Null: lambda _cell: None,
-    Integer: lambda cell: _decode_integers((cell,))[0],
+    Integer: _decode_integer,
     Float: _decode_float,
-    Text: lambda cell: cell.value,
+    Text: attrgetter("value"),
     Blob: _decode_blob,
 }
