@@ -1,6 +1,7 @@
 """How connections are opened, and where: proxies, authorities, timeouts, redirections."""
 
 import contextlib
+import select
 import socket
 import threading
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import pytest
 from django_hrana import driver
 from django_hrana.driver.endpoint import Endpoint, split_token
 from django_hrana.driver.network import Network
+from django_hrana.driver.transport import Transport
 from hrana_support.connect_proxy import ConnectProxy
 from hrana_support.sqld import Server, free_port
 from hrana_support.tls_proxy import TlsProxy, make_certificate
@@ -189,6 +191,60 @@ class TestOpening:
         connection.cursor().execute("SELECT 1")
         opened = connection._stream.home._socket
         assert opened.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 0
+
+
+class FakeServer:
+    """Answers one request of each connection, sends more that nobody asked for, and closes.
+
+    Attributes:
+        connections: how many were opened.
+    """
+
+    ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+    def __init__(self, more: bytes) -> None:
+        self.connections = 0
+        self._more = more
+        self._closes = not more
+        self._held: list[socket.socket] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _address = self._listener.accept()
+                self.connections += 1
+                client.recv(65_536)
+                client.sendall(self.ANSWER)
+                client.sendall(self._more)
+                if self._closes:
+                    client.close()
+                else:
+                    self._held.append(client)
+
+    def close(self) -> None:
+        self._listener.close()
+        for client in self._held:
+            client.close()
+
+
+@pytest.mark.parametrize("more", [b"", b"HTTP/1.1 408 Request Timeout\r\n\r\n"])
+@pytest.mark.parametrize("polls", [True, False])
+def test_a_connection_that_is_closed_after_an_answer_is_not_used_again(monkeypatch, more, polls):
+    if not polls:  # as on Windows
+        monkeypatch.delattr(select, "poll")
+    server = FakeServer(more)
+    transport = Transport(Endpoint.parse(server.url), 5)
+    for number in range(1, 4):
+        assert transport.request("/", b"{}", "").body == b"ok"
+        assert server.connections == number
+        if transport._socket is not None:  # what came along with the answer is seen with it
+            select.select([transport._socket], [], [], 5)
+            assert transport.was_cut
+    transport.close()
+    server.close()
 
 
 class Redirector:

@@ -132,22 +132,48 @@ def test_infinity_arrives_too(floats):
 
 
 COLUMNS = [Column("a"), Column("b", "datetime"), Column("c", "Varchar(20)")]
+# A few rows are decoded one by one, many a column at a time.
+TIMES = pytest.mark.parametrize("times", [1, 10])
 
 
-def test_decode_by_column_and_declared_type():
+@TIMES
+def test_decode_by_column_and_declared_type(times):
     rows = [
         [Integer("1"), Text("2026-01-02"), Text("x")],
         [Null(), Null(), Null()],
         [Float(0.5), Text("2026-01-03"), Blob("AP8")],
     ]
     converters = {"datetime": dt.datetime.fromisoformat, "varchar": lambda value: [value]}
-    assert decode_rows(COLUMNS, rows, converters) == [
+    expected = [
         (1, dt.datetime(2026, 1, 2), ["x"]),
         (None, None, None),
         (0.5, dt.datetime(2026, 1, 3), [b"\x00\xff"]),
     ]
+    assert decode_rows(COLUMNS, rows * times, converters) == expected * times
 
 
+CELLS = st.one_of(
+    st.just(Null()),
+    st.integers(-(2**63), 2**63 - 1).map(lambda number: Integer(str(number))),
+    st.floats(allow_nan=False, allow_infinity=False).map(Float),
+    st.text().map(Text),
+    st.binary().map(encode),
+)
+
+
+@given(
+    cells=st.lists(CELLS, min_size=1, max_size=12)
+    | st.lists(st.just(Null()) | st.integers(-9, 9).map(lambda number: Integer(str(number))))
+    | st.lists(st.floats(allow_nan=False, allow_infinity=False).map(Float))
+)
+def test_many_rows_are_decoded_like_each_of_them(cells):
+    column = [Column("a", "x")]
+    converters = {"x": lambda value: (value,)}
+    one_by_one = [row for cell in cells for row in decode_rows(column, [(cell,)], converters)]
+    assert decode_rows(column, [(cell,) for cell in cells], converters) == one_by_one
+
+
+@TIMES
 @pytest.mark.parametrize(
     ("rows", "kind", "message"),
     [
@@ -161,9 +187,9 @@ def test_decode_by_column_and_declared_type():
         ([[Float(None), Null(), Null()]], driver.DataError, "a value in the result is infinite"),
     ],
 )
-def test_decode_refuses(rows, kind, message):
+def test_decode_refuses(rows, kind, message, times):
     with pytest.raises(kind, match=message):
-        decode_rows(COLUMNS, rows, {})
+        decode_rows(COLUMNS, rows * times, {})
 
 
 def test_no_rows_and_no_columns():
