@@ -1,6 +1,5 @@
 """Compares the contenders' measurements: tables, ratios, and the targets of our backend."""
 
-import statistics
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -82,13 +81,14 @@ def _find_best_peer(competitors: Sequence[Competitor], operation: str, network: 
 
 
 def _ratio(cell: Cell, other: Cell | None) -> float | None:
-    """Return how many times as long it took: the median of the turns that were side by side."""
+    """Return how many times as long it took, by the fastest turn of each.
+
+    A turn's time is its median. What made other turns slower was something else: two processes that
+    wait for each other wait longer on a busy machine than one that asks nobody.
+    """
     if other is None or not cell.median or not other.median:
         return None
-    if len(cell.turns) != len(other.turns):  # one was cut off
-        return cell.median / other.median
-    pairs = zip(cell.turns, other.turns, strict=True)
-    return statistics.median(seconds / other_seconds for seconds, other_seconds in pairs)
+    return min(cell.turns) / min(other.turns)
 
 
 def print_table(title: str, competitors: Sequence[Competitor]) -> None:
