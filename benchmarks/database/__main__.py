@@ -34,7 +34,7 @@ CROWD_SECONDS: Final = 3.0
 # How often an operation is run in a round: on loopback, and through the proxy. Slow ones seldom,
 # so that all of it takes minutes.
 DJANGO_OPERATIONS: Final = {
-    "get by key": (100, 5),
+    "get by key": (400, 5),
     "empty atomic()": (100, 5),
     "write outside of atomic()": (50, 5),
     "create in atomic()": (50, 5),

@@ -26,7 +26,7 @@ FLOOR: Final = "floor"  # on loopback: our bytes sent and received by no client
 FLOORS: Final = {"get by key": "get by key, floor"}
 # On loopback a round is so many short turns of each contender, some of which nothing else on the
 # machine disturbs: ratios are those of the fastest turns.
-TURNS: Final = 10
+TURNS: Final = 20
 # Each way: 40 ms a round trip is what a database in another region of the same continent takes.
 DELAY_SECONDS: Final = 0.02
 # Some clients need minutes for an operation that takes others milliseconds: no round waits longer.
