@@ -488,6 +488,9 @@ SENTENCES: Final = register(
             "“%(reference)s” is not on this machine; save it as a local file"
         ),
         "promptfoo.scenario": gettext_noop("a scenario must be an object with config"),
+        "promptfoo.rubric-prompt": gettext_noop(
+            "rubricPrompt must be a string, or a list of messages whose content is a string"
+        ),
         "promptfoo.secret": gettext_noop(
             "%(secret)s is never read from a file; set it in the environment"
         ),

@@ -1,8 +1,9 @@
 """The assertions of a test: read, their files loaded, their texts filled with the variables."""
 
 import difflib
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from core.language import gettext as _
@@ -11,18 +12,30 @@ from evaluations.engine.formats.assertions import is_known, parse_assertion, uns
 from evaluations.engine.formats.yaml_document import Document, KeyPath, load_document
 from evaluations.engine.providers.keys import find_secret
 from evaluations.engine.scorers import SCORERS, UNSUPPORTED
+from evaluations.engine.scorers.rubric import ANSWER_MARK, OWN_PROMPT
 from evaluations.engine.scripts import SCRIPT, TRANSFORMS
 from evaluations.engine.types import Assertion, parse_type
 from evaluations.promptfoo.code import is_javascript, is_javascript_file, read_script
 from evaluations.promptfoo.files import CODE, Location, Source
-from evaluations.promptfoo.keys import ASSERTION, NO_CODE_IN_ASSERTION, warn_of_keys
+from evaluations.promptfoo.keys import ASSERTION, NO_CODE_IN_ASSERTION, OWN_RUBRIC, warn_of_keys
 
-__all__ = ["Scripts", "fill_assertion", "read_assertions", "warn_of_judge"]
+__all__ = ["Judging", "Scripts", "fill_assertion", "read_assertions", "warn_of_judge"]
 
 CODE_KEYS: Final = ("transform", "contextTransform")  # JavaScript or Python in their value
 Scripts = tuple[Mapping[str, object], ...]
 """JavaScript as it is kept, the first one first."""
 TAGS: Final = ("{{", "{%", "{#")  # what Nunjucks fills
+RUBRIC: Final = "llm-rubric"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judging:
+    """What the options of a test say of judges, for assertions that say nothing themselves."""
+
+    provider: object = None
+    """Who judges."""
+    prompt: object = None
+    """How a rubric is put to the judge."""
 
 
 def read_assertions(
@@ -30,7 +43,7 @@ def read_assertions(
     entries: object,
     document: Document,
     path: KeyPath,
-    judge: object,
+    judging: Judging,
     transforms: Scripts = (),
 ) -> tuple[Assertion, ...]:
     """Return the assertions of a list.
@@ -40,7 +53,7 @@ def read_assertions(
         entries: the list.
         document: where it stands.
         path: and where in it.
-        judge: what the test's options name as judge; for those that name none.
+        judging: what the test's options say of judges; for those that say nothing.
         transforms: what changes the answer before each of them sees it, as it is kept.
 
     Raises:
@@ -50,7 +63,7 @@ def read_assertions(
         raise SuiteError("assertion.set-list", at=document.location(*path))
     assertions: list[Assertion] = []
     for index, entry in enumerate(entries):
-        assertions.append(_assertion(source, entry, document, (*path, index), judge, transforms))
+        assertions.append(_assertion(source, entry, document, (*path, index), judging, transforms))
     return tuple(assertions)
 
 
@@ -59,13 +72,13 @@ def _assertion(
     entry: object,
     document: Document,
     path: KeyPath,
-    judge: object,
+    judging: Judging,
     transforms: Scripts,
 ) -> Assertion:
     location = document.location(*path)
     _warn(source, entry, document, path)
     prepared = _prepare(
-        source, entry, location, judge, transforms
+        source, entry, location, judging, transforms
     )  # its errors name the place themselves
     prepared = _keep_unknown(source, prepared, location)
     try:
@@ -136,7 +149,7 @@ def warn_of_judge(source: Source, provider: object, document: Document, path: Ke
 
 
 def _prepare(
-    source: Source, entry: object, location: Location, judge: object, transforms: Scripts
+    source: Source, entry: object, location: Location, judging: Judging, transforms: Scripts
 ) -> object:
     """Return an entry with its files loaded, its JavaScript kept, and without other code."""
     if not isinstance(entry, Mapping):
@@ -149,15 +162,15 @@ def _prepare(
     members = prepared.get("assert")
     if isinstance(members, list):
         prepared["assert"] = [
-            _prepare(source, member, location, judge, transforms) for member in members
+            _prepare(source, member, location, judging, transforms) for member in members
         ]
     elif transforms:
         prepared["config"] = _config(prepared) | {TRANSFORMS: list(transforms)}
-    return _prepare_value(source, prepared, location, judge)
+    return _prepare_value(source, prepared, location, judging)
 
 
 def _prepare_value(
-    source: Source, prepared: dict[str, object], location: Location, judge: object
+    source: Source, prepared: dict[str, object], location: Location, judging: Judging
 ) -> object:
     """Return an entry with what its value names loaded."""
     value = prepared.get("value")
@@ -172,11 +185,54 @@ def _prepare_value(
         # Kept, not left out: without it the case might pass for want of its assertion.
         sentence = _("“%(key)s” would run code, which AutoForge never does") % {"key": code}
         return unsupported(prepared, sentence)
-    if judge is not None and "provider" not in prepared and _needs_judge(prepared.get("type")):
-        prepared["provider"] = judge
+    if _needs_judge(prepared.get("type")):
+        _set_judge(source, prepared, location, judging)
     if "value" in prepared:
         prepared["value"] = _map_texts(value, lambda text: _load_value(source, text, location))
     return prepared
+
+
+def _set_judge(
+    source: Source, prepared: dict[str, object], location: Location, judging: Judging
+) -> None:
+    """Say in an assertion who judges, and how the judge is asked."""
+    if judging.provider is not None and "provider" not in prepared:
+        prepared["provider"] = judging.provider
+    prompt = prepared.pop("rubricPrompt", None) or judging.prompt
+    if not prompt:
+        return
+    if parse_type(str(prepared["type"]))[0] == RUBRIC:
+        text = _read_own_prompt(source, prompt, location)
+        prepared["config"] = _config(prepared) | {OWN_PROMPT: text}
+        return
+    # Each of the others has a prompt of a form of its own.
+    source.warn(_(OWN_RUBRIC) % {"key": "rubricPrompt"}, location)
+
+
+def _read_own_prompt(source: Source, prompt: object, location: Location) -> str:
+    """Return how a file puts a rubric to the judge, as one text; of a chat what its messages say.
+
+    Raises:
+        SuiteError: it is neither a text nor a chat.
+    """
+    if isinstance(prompt, str) and prompt.startswith("file://"):
+        path = source.path(prompt, location)
+        prompt = source.load_text(path)
+        if path.suffix.lower() in (".json", ".yaml", ".yml"):
+            prompt = load_document(prompt, path.name).value
+    if isinstance(prompt, str):
+        try:
+            chat = json.loads(prompt)
+        except (ValueError, RecursionError):
+            return prompt
+        prompt = chat if isinstance(chat, list) else prompt
+    if isinstance(prompt, list):
+        texts = [one.get("content") for one in prompt if isinstance(one, Mapping)]
+        if texts and len(texts) == len(prompt) and all(isinstance(text, str) for text in texts):
+            return "\n\n".join(map(str, texts))
+    if isinstance(prompt, str):
+        return prompt
+    raise SuiteError("promptfoo.rubric-prompt", at=location)
 
 
 def _find_code(entry: Mapping[str, object]) -> str | None:
@@ -269,9 +325,14 @@ def fill_assertion(
 def _fill(source: Source, assertion: Assertion, variables: Mapping[str, object]) -> Assertion:
     value = _map_texts(assertion.value, lambda text: source.render(text, variables))
     metric = source.render(assertion.metric, variables)
+    config = assertion.config
+    if isinstance(config.get(OWN_PROMPT), str):
+        # The answer comes later: a mark keeps its place.
+        known = {**variables, "output": ANSWER_MARK, "rubric": value or ""}
+        config = {**config, OWN_PROMPT: source.render(str(config[OWN_PROMPT]), known)}
     members = tuple(_fill(source, member, variables) for member in assertion.assertions)
-    same = value == assertion.value and metric == assertion.metric
+    same = value == assertion.value and metric == assertion.metric and config == assertion.config
     if same and members == assertion.assertions:
         # Most hold no tag: thousands of cases then share one object.
         return assertion
-    return replace(assertion, value=value, metric=metric, assertions=members)
+    return replace(assertion, value=value, metric=metric, config=config, assertions=members)

@@ -13,7 +13,7 @@ from evaluations.engine.numbers import stringify
 from evaluations.engine.scorers import SCORING
 from evaluations.engine.scripts import SCRIPT, list_scripts, script_length
 from evaluations.engine.types import Assertion, Case
-from evaluations.promptfoo.assertions import Scripts, fill_assertion, read_assertions
+from evaluations.promptfoo.assertions import Judging, Scripts, fill_assertion, read_assertions
 from evaluations.promptfoo.code import (
     is_javascript,
     is_javascript_file,
@@ -222,14 +222,15 @@ class CaseMaker:
         options = merged.options
         # The test's own judge, not the merged one: a run's usual judge is the one of defaultTest.
         judge = list_entries(test, "options").get("provider")
+        judging = Judging(provider=judge, prompt=options.get("rubricPrompt"))
         own = list_entries(test, "options")
         transforms = self._transforms(options, own, test.location)
         assertions: list[Assertion] = []
         # True itself, as in promptfoo (=== true): "yes" or 1 leaves the defaults in.
         if options.get("disableDefaultAsserts") is not True:
-            assertions += self._read_default(judge, transforms)
+            assertions += self._read_default(judging, transforms)
         for entry, document, path in test.parts or ((test.entry, test.document, test.path),):
-            assertions += self._read_assertions(entry, document, path, judge, transforms)
+            assertions += self._read_assertions(entry, document, path, judging, transforms)
 
         code = [key for key in CODE_OPTIONS if options.get(key) and not is_javascript(options[key])]
         for key in code:
@@ -275,10 +276,10 @@ class CaseMaker:
             self._scripts[code] = read_script(source, code, location)
         return (self._scripts[code],)
 
-    def _read_default(self, judge: object, transforms: Scripts) -> tuple[Assertion, ...]:
+    def _read_default(self, judging: Judging, transforms: Scripts) -> tuple[Assertion, ...]:
         default = self._default
         # Neither is a key of a dictionary; scripts are kept, so that an identity stays its own.
-        key = repr((judge, *map(id, transforms)))
+        key = repr((judging, *map(id, transforms)))
         if key not in self._default_assertions:
             assertions: list[Assertion] = []
             parts = default.parts or ((default.entry, default.document, default.path),)
@@ -286,7 +287,7 @@ class CaseMaker:
                 entries = entry.get("assert") or []
                 here = (*path, "assert")
                 assertions += read_assertions(
-                    self._default_source, entries, document, here, judge, transforms
+                    self._default_source, entries, document, here, judging, transforms
                 )
             self._default_assertions[key] = tuple(assertions)
         return self._default_assertions[key]
@@ -296,12 +297,12 @@ class CaseMaker:
         entry: Mapping[str, object],
         document: Document,
         path: KeyPath,
-        judge: object,
+        judging: Judging,
         transforms: Scripts,
     ) -> tuple[Assertion, ...]:
         entries = entry.get("assert") or []
         return read_assertions(
-            self._source, entries, document, (*path, "assert"), judge, transforms
+            self._source, entries, document, (*path, "assert"), judging, transforms
         )
 
 

@@ -3,6 +3,7 @@
 from evaluations.engine.formats.assertions import assertion_as_dict
 from evaluations.engine.formats.yaml_document import dump_document
 from evaluations.engine.scorers import SCORING
+from evaluations.engine.scorers.rubric import ANSWER_MARK, OWN_PROMPT
 from evaluations.engine.scripts import SCRIPT, TRANSFORMS
 from evaluations.engine.types import Assertion, Case, Suite
 
@@ -51,19 +52,26 @@ def _assertion(assertion: Assertion) -> dict[str, object]:
     entry = assertion_as_dict(assertion)
     if "value" in entry:
         entry["value"] = _escape_tags(entry["value"])
-    config = dict(entry.get("config", {}))
+    config = dict(entry.pop("config", {}))
     code = config.pop(SCRIPT, None), config.pop(TRANSFORMS, None)
     if any(code):
         entry |= _restore_code(*code)
+    entry |= _restore_judging(config)
+    if config:
         entry["config"] = config
-        if not config:
-            del entry["config"]
+    return entry
+
+
+def _restore_judging(config: dict[str, object]) -> dict[str, object]:
+    """Take out of a config what stands beside it there: who judges, and how the judge is asked."""
+    entry: dict[str, object] = {}
+    own = config.pop(OWN_PROMPT, None)
+    if isinstance(own, str):
+        # The mark is where the answer goes; all else has been filled.
+        texts = [str(_escape_tags(text)) for text in own.split(ANSWER_MARK)]
+        entry["rubricPrompt"] = "{{ output }}".join(texts)
     if config.get("provider"):
-        # There the judge stands beside the config, not in it.
         entry["provider"] = config.pop("provider")
-        del entry["config"]
-        if config:
-            entry["config"] = config
     return entry
 
 

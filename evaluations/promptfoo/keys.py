@@ -78,7 +78,7 @@ OPTIONS: Final[Keys] = {
     "storeOutputAs": gettext_noop(
         "“%(key)s” is ignored; answers cannot become variables of later tests"
     ),
-    "rubricPrompt": OWN_RUBRIC,
+    "rubricPrompt": "",
     "factuality": gettext_noop("“%(key)s” is ignored; only a contradiction fails"),
     "runSerially": gettext_noop("“%(key)s” is ignored; tests run concurrently"),
     "repeat": gettext_noop(
@@ -89,7 +89,7 @@ ASSERTION: Final[Keys] = {
     **_known("type value threshold weight metric provider config assert $ref"),
     **_known("transform"),
     "contextTransform": NO_CODE_IN_ASSERTION,
-    "rubricPrompt": OWN_RUBRIC,
+    "rubricPrompt": "",
 }
 RUN: Final[Keys] = {
     **_known("cache maxConcurrency repeat timeoutMs maxEvalTimeMs showProgressBar silent"),

@@ -15,7 +15,12 @@ from evaluations.engine.scorers.judge import (
 )
 from evaluations.engine.types import Answer, Assertion, AssertionResult, Direction
 
-__all__ = ["SCORERS"]
+__all__ = ["ANSWER_MARK", "OWN_PROMPT", "SCORERS"]
+
+OWN_PROMPT: Final = "rubric_prompt"
+"""In the config of an assertion: how its writer puts the rubric to the judge."""
+ANSWER_MARK: Final = "\ue0001\ue000"
+"""Where the answer belongs in it: no text has characters of this private range."""
 
 REASON: Final = {"type": "string", "description": "one or two sentences"}
 YES_OR_NO: Final = {"type": "boolean"}
@@ -56,11 +61,18 @@ def _check(assertion: Assertion) -> Iterable[str]:
 
 
 async def _rubric(assertion: Assertion, answer: Answer, context: Context) -> AssertionResult:
-    parts = [
-        f"Judge the answer by this rubric:\n{fenced('rubric', _read_text(assertion, context))}",
-        f"This is the answer:\n{fenced('answer', answer.text)}",
-        "Say in `pass` whether the answer meets the rubric, and in `score` how far, from 0 to 1.",
-    ]
+    own = assertion.config.get(OWN_PROMPT)
+    if isinstance(own, str):
+        parts = [own.replace(ANSWER_MARK, f"\n{fenced('answer', answer.text)}\n")]
+    else:
+        rubric = _read_text(assertion, context)
+        parts = [
+            f"Judge the answer by this rubric:\n{fenced('rubric', rubric)}",
+            f"This is the answer:\n{fenced('answer', answer.text)}",
+        ]
+    parts.append(
+        "Say in `pass` whether the answer meets the rubric, and in `score` how far, from 0 to 1."
+    )
     reply = await ask_judge(assertion, context, parts, RUBRIC_REPLY, [answer.text])
     score = unit_score(reply, "score")
     passed = yes_or_no(reply, "pass")

@@ -49,7 +49,10 @@ NAMED = [
     ),
     ("tests:\n- options: {transform: file://x.py}", "“transform” would run code"),
     ("tests:\n- options: {transfrom: x}", "unknown key “transfrom” is ignored"),
-    ("defaultTest:\n  options: {rubricPrompt: x}", "defaultTest.options.rubricPrompt"),
+    (
+        "tests:\n- options: {rubricPrompt: x}\n  assert: [{type: factuality, value: x}]",
+        "tests[0].assert[0]: “rubricPrompt” is ignored",
+    ),
     (
         "tests:\n- assert: [{type: contains, value: x, transform: file://y.py}]",
         "tests[0].assert[0]: “transform” would run code, which AutoForge never does; the "
