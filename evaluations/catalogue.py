@@ -477,6 +477,7 @@ SENTENCES: Final = register(
         ),
         "promptfoo.program": gettext_noop("“%(reference)s” cannot be run: %(why)s"),
         "promptfoo.program-files": gettext_noop("“%(reference)s” %(why)s"),
+        "promptfoo.prompt-config": gettext_noop("config of a prompt must be an object"),
         "promptfoo.prompt-shape": gettext_noop(
             "a prompt must be a string, a file, or an object with raw or id"
         ),

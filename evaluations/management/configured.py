@@ -1,7 +1,7 @@
 """What a promptfoo configuration says of a run: its columns, who asks which case, limits."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from evaluations.engine.providers import Limits, ProviderSpec
@@ -9,13 +9,22 @@ from evaluations.engine.types import Case
 from evaluations.promptfoo.cases import ConfiguredCase
 from evaluations.promptfoo.config import PromptfooConfig, RunOptions
 from evaluations.promptfoo.prompts import matches
+from evaluations.promptfoo.requests import with_prompt_config
 from evaluations.services.planning import PlannedColumn
 
 __all__ = ["Filters", "plan_columns", "with_limits", "with_typed_limits"]
 
 
-def plan_columns(config: PromptfooConfig, specs: Iterable[ProviderSpec]) -> list[PlannedColumn]:
-    """Return a column for each model and each of its prompts, in promptfoo's order."""
+def plan_columns(
+    config: PromptfooConfig, specs: Iterable[ProviderSpec], variables: Mapping[str, str]
+) -> list[PlannedColumn]:
+    """Return a column for each model and each of its prompts, in promptfoo's order.
+
+    Args:
+        config: what was read.
+        specs: the models.
+        variables: of the environment, for what promptfoo adds to requests.
+    """
     columns = []
     for spec in specs:
         for prompt in config.prompts:
@@ -23,7 +32,8 @@ def plan_columns(config: PromptfooConfig, specs: Iterable[ProviderSpec]) -> list
             if spec.prompts and not _is_any(spec.prompts, prompt.names):
                 continue
             label = f"{prompt.label} · {spec.name}"
-            columns.append(PlannedColumn(spec=spec, text=prompt.raw, label=label))
+            asked = with_prompt_config(spec, prompt.config, variables)
+            columns.append(PlannedColumn(spec=asked, text=prompt.raw, label=label))
     return columns
 
 

@@ -177,10 +177,12 @@ def _read(
     options = _options(files)
     default = merge_defaults(files, test_variables)
     cases = _read_cases(files, default)
-    prompts: dict[PromptSource, None] = {}
+    prompts: list[PromptSource] = []
     providers: list[ProviderSource] = []
     for file in files:
-        prompts |= dict.fromkeys(read_prompts(file.source, file.document))
+        for prompt in read_prompts(file.source, file.document):
+            if prompt not in prompts:
+                prompts.append(prompt)
         for provider in read_models(file.source, file.document):
             if provider not in providers:
                 providers.append(provider)

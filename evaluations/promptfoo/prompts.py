@@ -5,19 +5,23 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import PurePosixPath
 from typing import Final
 
 from core.language import gettext as _
-from evaluations.engine.errors import SuiteError
+from evaluations.engine.errors import SuiteError, UnknownProviderError
 from evaluations.engine.formats.yaml_document import Document, load_document
 from evaluations.engine.numbers import stringify
+from evaluations.engine.providers.keys import find_secret
 from evaluations.engine.scripts import write_function_prompt
 from evaluations.engine.types import FileLocation
 from evaluations.promptfoo.code import is_javascript_file, read_script
+from evaluations.promptfoo.environment import find_secret_variable
 from evaluations.promptfoo.files import CODE, Location, Source
+from evaluations.promptfoo.providers import load_files
+from evaluations.promptfoo.requests import SENT
 
 __all__ = ["PromptSource", "matches", "read_prompts"]
 
@@ -25,8 +29,7 @@ FILES: Final = (".txt", ".md", ".j2", ".json", ".jsonl", ".yaml", ".yml", ".csv"
 SHOWN: Final = 60  # characters of a label: a column's heading has no room for more
 MAX_REFERENCE: Final = 1000  # characters; what is longer is a prompt and no path
 LINE_END: Final = re.compile(r"\r?\n")
-KEYS: Final = frozenset({"id", "label", "raw"})
-KEYS_OF_FUNCTION: Final = KEYS | {"config"}
+KEYS: Final = frozenset({"id", "label", "raw", "config"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +42,8 @@ class PromptSource:
     """The text with its tags."""
     names: tuple[str, ...] = ()
     """What tests and providers may call it."""
+    config: Mapping[str, object] = field(default_factory=dict)
+    """Settings of the models that are asked it, which count more than their own."""
 
 
 def matches(reference: str, names: Iterable[str]) -> bool:
@@ -85,10 +90,50 @@ def _read_entry(
         raise SuiteError("promptfoo.function", at=location)
     text = str(entry.get("raw") or entry.get("id") or "")
     for key in entry:
-        if key not in (KEYS_OF_FUNCTION if is_javascript_file(text) else KEYS):
+        if key not in KEYS:
             warning = _("“%(key)s” of a prompt is ignored") % {"key": key}
             source.warn(warning, document.location("prompts", number, key))
-    return _read_prompt(source, text, entry, location)
+    if is_javascript_file(text):
+        return _read_prompt(source, text, entry, location)
+    settings = _read_config(source, entry.get("config"), document, number)
+    prompts = _read_prompt(source, text, entry, location)
+    return (replace(prompt, config=settings) for prompt in prompts)
+
+
+def _read_config(
+    source: Source, config: object, document: Document, number: int
+) -> Mapping[str, object]:
+    """Return what a prompt sets of the models that are asked it, with its files loaded.
+
+    Raises:
+        SuiteError: it is no object, or holds a key or a secret of the environment.
+    """
+    location = document.location("prompts", number, "config")
+    if config is None:
+        return {}
+    if not isinstance(config, Mapping):
+        raise SuiteError("promptfoo.prompt-config", at=location)
+    secret = find_secret(config)
+    if secret:
+        raise SuiteError("promptfoo.secret", at=location, secret=secret)
+    name = find_secret_variable(config)
+    if name:
+        raise SuiteError("promptfoo.variable", at=location, name=name)
+    settings: dict[str, object] = {}
+    for key, value in config.items():
+        if key in SENT:
+            settings[key] = _load_setting(source, value, location)
+            continue
+        warning = _("“%(key)s” of a prompt is ignored") % {"key": key}
+        source.warn(warning, document.location("prompts", number, "config", key))
+    return settings
+
+
+def _load_setting(source: Source, value: object, location: Location) -> object:
+    try:
+        return load_files(source, value, location)
+    except UnknownProviderError:  # of code, which a setting cannot be
+        raise SuiteError("promptfoo.code", at=location, reference=str(value)) from None
 
 
 def _read_prompt(

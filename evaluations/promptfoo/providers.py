@@ -25,7 +25,7 @@ from evaluations.promptfoo.environment import (
 from evaluations.promptfoo.files import CODE, RUNS, Location, Source
 from evaluations.promptfoo.requests import as_sent
 
-__all__ = ["ProviderSource", "list_models", "read_named_providers", "read_providers"]
+__all__ = ["ProviderSource", "list_models", "load_files", "read_named_providers", "read_providers"]
 
 NOT_LOADED: Final = ("id", "transform")
 HEADERS: Final = "headers"
@@ -255,16 +255,21 @@ def _load_settings(source: Source, entry: object, location: Location) -> object:
         return entry
     loaded: dict[str, object] = {}
     for key, value in entry.items():
-        loaded[key] = value if key in NOT_LOADED else _load_files(source, value, location)
+        loaded[key] = value if key in NOT_LOADED else load_files(source, value, location)
     return loaded
 
 
-def _load_files(source: Source, value: object, location: Location) -> object:
-    """Return a value with what the files contain that its texts name."""
+def load_files(source: Source, value: object, location: Location) -> object:
+    """Return a value with what the files contain that its texts name.
+
+    Raises:
+        SuiteError: one cannot be read.
+        UnknownProviderError: one would run.
+    """
     if isinstance(value, Mapping):
-        return {key: _load_files(source, inner, location) for key, inner in value.items()}
+        return {key: load_files(source, inner, location) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_load_files(source, inner, location) for inner in value]
+        return [load_files(source, inner, location) for inner in value]
     if not isinstance(value, str) or not value.startswith("file://"):
         return value
     if RUNS.search(value):

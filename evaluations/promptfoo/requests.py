@@ -15,7 +15,7 @@ from core.language import gettext as _
 from evaluations.engine.providers import Kind, ProviderSpec
 from evaluations.engine.providers.services import SERVICES
 
-__all__ = ["as_sent"]
+__all__ = ["SENT", "as_sent", "with_prompt_config"]
 
 MAX_TOKENS: Final = 1024
 # Names as promptfoo tells models apart; a house may stand before a slash, and "ft:" before it.
@@ -48,6 +48,8 @@ ANTHROPIC_SENT: Final = frozenset(
     tool_choice thinking output_config
     """.split()  # noqa: SIM905 (a table of words)
 )
+SENT: Final = OPENAI_SENT | REASONING_SENT | ANTHROPIC_SENT
+"""Settings that one of the models is sent."""
 ALIASES: Final = {"maxTokens": "max_tokens", "topP": "top_p"}
 # Services whose clients promptfoo did not make of that for OpenAI, seen in its requests.
 OWN_DEFAULTS: Final[Mapping[str, Mapping[str, object]]] = {
@@ -111,6 +113,32 @@ def as_sent(
     added = {name: value for name, value in defaults.items() if name not in parameters}
     parameters |= added
     return replace(spec, parameters=parameters, defaults=tuple(added)), unsent
+
+
+def with_prompt_config(
+    spec: ProviderSpec, config: Mapping[str, object], variables: Mapping[str, str]
+) -> ProviderSpec:
+    """Return a model as one of a configuration's prompts asks it: what the prompt sets counts more.
+
+    Args:
+        spec: a model, as it is sent for other prompts.
+        config: the prompt's settings.
+        variables: of the environment, such as OPENAI_TEMPERATURE.
+    """
+    is_sent = spec.kind in (Kind.OPENAI, Kind.ANTHROPIC, Kind.AZURE) or spec.kind in SERVICES
+    if not config or not is_sent:
+        return spec
+    written = {name: value for name, value in spec.parameters.items() if name not in spec.defaults}
+    merged = {**written, **config}
+    sent, _unsent = as_sent(replace(spec, parameters=merged, defaults=()), merged, variables)
+    # A profile is sent as it is set: what was not added to it is not added here.
+    kept = tuple(name for name in sent.defaults if name in spec.defaults)
+    parameters = {
+        name: value
+        for name, value in sent.parameters.items()
+        if name in kept or name not in sent.defaults
+    }
+    return replace(sent, parameters=parameters, defaults=kept)
 
 
 def _for_service(

@@ -508,7 +508,7 @@ def _choose_columns(
         return [PlannedColumn(spec=spec, prompt=prompt) for prompt, spec in pairs]
     if config is None:
         raise InvalidInputError({"prompt": Sentence("option.no-prompt")})
-    return plan_columns(config, specs)
+    return plan_columns(config, specs, os.environ)
 
 
 def _say_estimate(run: Run) -> str:
