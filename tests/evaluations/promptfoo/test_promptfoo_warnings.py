@@ -85,7 +85,7 @@ NAMED = [
         "providers: [openai:responses:gpt-4o]",
         "the Chat Completions API is used instead of the Responses API",
     ),
-    ("prompts: [{raw: x, config: {a: 1}}]", "“config” of a prompt is ignored"),
+    ("prompts: [{raw: x, config: {a: 1}}]", "“a” of a prompt is ignored"),
     (
         "prompts: [prompts/*.txt]",
         "no file matches “prompts/*.txt”, so this text is used as the prompt",
