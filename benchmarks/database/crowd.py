@@ -5,9 +5,7 @@ makes it refuse another one. The limit is measured in the same run, in turns wit
 clients that send prepared bytes and wait for nothing but their answers.
 """
 
-import json
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -16,9 +14,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from launch.sqld import Server
-from launch.tools import BACKEND, ROOT
+from launch.tools import ROOT
 
 from database.proxy import DelayProxy
+from database.worker import run_worker
 
 __all__ = ["ROUNDS", "Crowd", "list_missed", "measure_crowds", "print_crowds"]
 
@@ -85,30 +84,19 @@ def _measure(threads: int, seconds: float, delay_seconds: float, rounds: int) ->
         places = ["--max-concurrent-connections", str(threads)]
         with Server(Path(folder) / "sqld", arguments=places, idle_seconds=900) as server:
             proxy = DelayProxy(server.port, delay_seconds)
-            _run("ours", server.url, 1, 0)  # makes the table
+            run_worker(SCRIPT, "ours", server.url, 1, 0)  # makes the table
             for number in range(rounds):
                 print(f"  … {threads} threads, round {number + 1}", file=sys.stderr)
                 before = proxy.refused
-                ours = _run("ours", proxy.url, threads, seconds)
+                ours = run_worker(SCRIPT, "ours", proxy.url, threads, seconds)
                 crowd.refused += proxy.refused - before
-                plain = _run("plain", proxy.url, threads, seconds)
+                plain = run_worker(SCRIPT, "plain", proxy.url, threads, seconds)
                 crowd.latencies += ours["latencies"]
                 crowd.errors += ours["errors"]
                 crowd.rates.append(len(ours["latencies"]) / seconds)
                 crowd.limits.append(len(plain["latencies"]) / seconds)
             proxy.close()
     return crowd
-
-
-def _run(kind: str, url: str, threads: int, seconds: float) -> dict[str, Any]:
-    command = [sys.executable, str(SCRIPT), kind, url, str(BACKEND), str(threads), str(seconds)]
-    done = subprocess.run(  # noqa: S603 (our own)
-        command, capture_output=True, text=True, check=False, cwd=ROOT
-    )
-    if done.returncode:
-        raise RuntimeError(done.stderr[-1000:])
-    answer: dict[str, Any] = json.loads(done.stdout)
-    return answer
 
 
 def list_missed(crowds: Sequence[Crowd]) -> list[str]:

@@ -5,9 +5,7 @@ thread; and the same as an ASGI server has it, with a thread and a connection fo
 limit is what as many clients reach that send prepared bytes and wait for nothing but their answers.
 """
 
-import json
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -16,9 +14,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from launch.sqld import Server
-from launch.tools import BACKEND, ROOT
+from launch.tools import ROOT
 
 from database.proxy import DelayProxy
+from database.worker import run_worker
 
 __all__ = ["Tasks", "list_missed_by_tasks", "measure_tasks", "print_tasks"]
 
@@ -114,8 +113,8 @@ def _measure(tasks: int, seconds: float, delay_seconds: float, rounds: int) -> T
     ):
         proxy = DelayProxy(server.port, delay_seconds)
         url = proxy.url if delay_seconds else server.url
-        _run(WORKER, "thread", server.url, 1, 0)  # makes the tables
-        _run(PLAIN_WORKER, "ours", server.url, 1, 0)
+        run_worker(WORKER, "thread", server.url, 1, 0)  # makes the tables
+        run_worker(PLAIN_WORKER, "ours", server.url, 1, 0)
         for number in range(rounds):
             print(f"  … {tasks} tasks, round {number + 1}", file=sys.stderr)
             _run_round(measured, url, seconds)
@@ -125,25 +124,14 @@ def _measure(tasks: int, seconds: float, delay_seconds: float, rounds: int) -> T
 
 def _run_round(measured: Tasks, url: str, seconds: float) -> None:
     for name, kind in CONTENDERS.items():
-        answer = _run(WORKER, kind, url, measured.tasks, seconds)
+        answer = run_worker(WORKER, kind, url, measured.tasks, seconds)
         figures = measured.figures[name]
         figures.rates.append(len(answer["latencies"]) / seconds)
         figures.latencies += answer["latencies"]
         figures.errors += answer["errors"]
         figures.threads = max(figures.threads, answer["threads"])
-    plain = _run(PLAIN_WORKER, "plain", url, measured.tasks, seconds)
+    plain = run_worker(PLAIN_WORKER, "plain", url, measured.tasks, seconds)
     measured.limits.append(len(plain["latencies"]) / seconds)
-
-
-def _run(script: Path, kind: str, url: str, tasks: int, seconds: float) -> dict[str, Any]:
-    command = [sys.executable, str(script), kind, url, str(BACKEND), str(tasks), str(seconds)]
-    done = subprocess.run(  # noqa: S603 (our own)
-        command, capture_output=True, text=True, check=False, cwd=ROOT
-    )
-    if done.returncode:
-        raise RuntimeError(done.stderr[-1000:])
-    answer: dict[str, Any] = json.loads(done.stdout)
-    return answer
 
 
 def list_missed_by_tasks(measured: Sequence[Tasks]) -> list[str]:

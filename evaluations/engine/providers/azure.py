@@ -8,10 +8,10 @@ from urllib.parse import quote
 
 from evaluations.engine.errors import SetupError
 from evaluations.engine.providers.addresses import make_policy
-from evaluations.engine.providers.base import Capabilities, Environment, Limits, ProviderSpec
+from evaluations.engine.providers.base import Environment, Limits, ProviderSpec
 from evaluations.engine.providers.http import Client
 from evaluations.engine.providers.keys import address, find_key, with_headers
-from evaluations.engine.providers.openai import OpenAIProvider
+from evaluations.engine.providers.openai import ABILITIES, OpenAIProvider
 
 __all__ = ["make_azure"]
 
@@ -50,17 +50,7 @@ def make_azure(spec: ProviderSpec, environment: Environment) -> OpenAIProvider:
         timeout_seconds=(spec.limits or limits).timeout_seconds,
         policy=make_policy(environment),
     )
-    abilities = Capabilities(
-        supports_seed=True,
-        supports_schema=True,
-        supports_json=True,
-        supports_embeddings=True,
-        supports_logprobs=True,
-        supports_images=True,
-        supports_files=True,
-        costs_money=True,
-    )
-    return OpenAIProvider(spec, client, abilities=abilities, limits=limits)
+    return OpenAIProvider(spec, client, abilities=ABILITIES, limits=limits)
 
 
 def _find_base(environment: Environment) -> str:

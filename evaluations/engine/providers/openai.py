@@ -28,10 +28,21 @@ from evaluations.engine.providers.services import SERVICES
 from evaluations.engine.providers.streams import StreamedAnswer, as_delta
 from evaluations.engine.types import Answer, CacheTokens, Delta, Request, Vector
 
-__all__ = ["OpenAIProvider", "make_compatible", "make_openai", "make_service"]
+__all__ = ["ABILITIES", "OpenAIProvider", "make_compatible", "make_openai", "make_service"]
 
 CHAT: Final = "/chat/completions"
 USUAL: Final = "https://api.openai.com/v1"
+ABILITIES: Final = Capabilities(
+    supports_seed=True,
+    supports_schema=True,
+    supports_json=True,
+    supports_embeddings=True,
+    supports_logprobs=True,
+    supports_images=True,
+    supports_files=True,
+    costs_money=True,
+)
+"""What OpenAI's own models can do, wherever they are asked."""
 AZURE: Final = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
 
 
@@ -318,20 +329,10 @@ def make_openai(spec: ProviderSpec, environment: Environment) -> OpenAIProvider:
     # At an address of its own it may be another service, which asks for no key.
     if not key and not spec.base_url:
         raise SetupError("openai.no-key", key="OPENAI_API_KEY")
-    abilities = Capabilities(
-        supports_seed=True,
-        supports_schema=True,
-        supports_json=True,
-        supports_embeddings=True,
-        supports_logprobs=True,
-        supports_images=True,
-        supports_files=True,
-        costs_money=True,
-    )
     limits = Limits(concurrency=8)
     policy = make_policy(environment)
     client = _make_client("OpenAI", url, key, spec, limits, policy)
-    return OpenAIProvider(spec, client, abilities=abilities, limits=limits)
+    return OpenAIProvider(spec, client, abilities=ABILITIES, limits=limits)
 
 
 def make_compatible(spec: ProviderSpec, environment: Environment) -> OpenAIProvider:
