@@ -183,6 +183,15 @@ def test_options_that_mean_nothing_are_refused(config):
     assert not Run.objects.exists()
 
 
+def test_colons_in_names_are_no_emoji():
+    columns = [PlannedColumn(spec=ProviderSpec(kind="unavailable", label=":x:", problem="none"))]
+    plan = Plan(columns=columns, name="a:smile:b")
+    text = table(execute_run(create_run(plan, [case("c0")]).pk), width=100)
+    figures = text[text.index("a:smile:b") :]
+    assert figures.count(":x:") >= 2  # its column, and the note of its errors
+    assert not re.search("[\u2600-\u27bf\U0001f300-\U0001faff]", text)
+
+
 def test_ten_thousand_cases_are_read_by_a_few_queries():
     run = make(
         [case(f"c{number}", "no" if number == 9_999 else "please") for number in range(10_000)]

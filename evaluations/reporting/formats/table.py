@@ -52,6 +52,7 @@ def _write_figures(report: Report, style: TableStyle) -> str:
         force_terminal=style.has_colour,
         highlight=False,
         markup=False,
+        emoji=False,  # of rich, which reads one in “bedrock:x: no answer”
     )
     console.print(table)
     _print_metrics(console, report)
