@@ -7,10 +7,11 @@ no search for something that looks like a verdict, which a quotation of the answ
 reply that stands in the answer already is an error as well.
 """
 
+import asyncio
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, Final
 
 from core.language import gettext as _
@@ -24,6 +25,7 @@ __all__ = [
     "ask_judge",
     "fenced",
     "find_provider",
+    "gather_replies",
     "parse_reply",
     "quote_question",
     "unit_score",
@@ -104,6 +106,16 @@ async def ask_judge(
     if any(_bare(verdict) in _bare(text) for text in judged):
         raise ScoringError("judge.echo")
     return reply
+
+
+async def gather_replies(*calls: Awaitable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what all calls say; where one fails the others still end, and their cost is known."""
+    replies = []
+    for outcome in await asyncio.gather(*calls, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome
+        replies.append(outcome)
+    return replies
 
 
 def _why_not_whole(answer: Answer) -> ScoringError:

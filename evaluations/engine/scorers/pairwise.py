@@ -3,13 +3,12 @@
 Judges favour a place; asked in both orders, an opinion that turns with the order is a tie.
 """
 
-import asyncio
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.base import Context, Scorer
-from evaluations.engine.scorers.judge import ask_judge, fenced, quote_question
+from evaluations.engine.scorers.judge import ask_judge, fenced, gather_replies, quote_question
 from evaluations.engine.scorers.thresholds import find_threshold
 from evaluations.engine.types import Answer, Assertion, AssertionResult, Direction
 
@@ -36,7 +35,7 @@ async def _score(assertion: Assertion, answer: Answer, context: Context) -> Asse
     reference = assertion.value or context.expected
     if not isinstance(reference, str) or not reference:
         raise ScoringError("scorer.pairwise")
-    as_first, as_second = await _gather(
+    as_first, as_second = await gather_replies(
         _ask(assertion, context, answer.text, reference),
         _ask(assertion, context, reference, answer.text),
     )
@@ -49,17 +48,6 @@ async def _score(assertion: Assertion, answer: Answer, context: Context) -> Asse
         reason = f"{reason} (the judge's opinion changed with the order)"
     passed = score >= find_threshold(assertion, NOT_WORSE)
     return AssertionResult(passed=passed, score=score, reason=reason)
-
-
-async def _gather(*calls: Awaitable[Reply]) -> list[Reply]:
-    """Return what both calls say; where one fails the other still ends, and its cost is known."""
-    outcomes = await asyncio.gather(*calls, return_exceptions=True)
-    replies = []
-    for outcome in outcomes:
-        if isinstance(outcome, BaseException):
-            raise outcome
-        replies.append(outcome)
-    return replies
 
 
 async def _ask(assertion: Assertion, context: Context, first: str, second: str) -> Reply:

@@ -5,14 +5,13 @@ is our own. The context is the variable `context`, the question the variable `qu
 sent where there is none.
 """
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Final
 
 from evaluations.engine.errors import ScoringError
 from evaluations.engine.scorers.base import Context, Scorer
-from evaluations.engine.scorers.judge import ask_judge, fenced, unit_score
+from evaluations.engine.scorers.judge import ask_judge, fenced, gather_replies, unit_score
 from evaluations.engine.scorers.similar import compare_cosine
 from evaluations.engine.scorers.thresholds import at_least, find_threshold
 from evaluations.engine.types import Answer, Assertion, AssertionResult, Direction
@@ -122,11 +121,8 @@ async def _answer_relevance(
     calls = [
         ask_judge(assertion, context, parts, QUESTION_REPLY, []) for _number in range(QUESTIONS)
     ]
-    replies = await asyncio.gather(*calls, return_exceptions=True)
     questions = []
-    for reply in replies:
-        if isinstance(reply, BaseException):
-            raise reply
+    for reply in await gather_replies(*calls):
         if not isinstance(reply["question"], str) or not reply["question"].strip():
             raise ScoringError("judge.question")
         questions.append(reply["question"])
